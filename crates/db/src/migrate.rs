@@ -13,10 +13,10 @@ use crate::Error;
 /// language would change with the system's libraries, and every index on the column would be wrong from
 /// then on.
 ///
-/// Two comments have a meaning. A text that begins with `-- only: postgresql` does nothing on SQLite. On
-/// PostgreSQL each part after a line `-- step` is a transaction of its own, so a long change does not hold
-/// the locks of all tables at once. If the process ends between two parts, all parts run again. So each
-/// part must allow a second run.
+/// Three comments have a meaning. A text that begins with `-- only: postgresql` does nothing on SQLite, and one
+/// that begins with `-- only: sqlite` does nothing on PostgreSQL. On PostgreSQL each part after a line
+/// `-- step` is a transaction of its own, so a long change does not hold the locks of all tables at once.
+/// If the process ends between two parts, all parts run again. So each part must allow a second run.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
     /// Versions count up from 1.
@@ -35,9 +35,16 @@ impl Migration {
         self.sql.starts_with("-- only: postgresql")
     }
 
-    /// The parts that are a transaction each. There is at least one.
+    fn is_only_for_sqlite(&self) -> bool {
+        self.sql.starts_with("-- only: sqlite")
+    }
+
+    /// The parts that are a transaction each on PostgreSQL. There is at least one.
     pub(crate) fn steps(&self) -> Vec<String> {
         let mut steps = vec![String::new()];
+        if self.is_only_for_sqlite() {
+            return steps;
+        }
         for line in self.sql.lines() {
             if line.trim_end() == "-- step" {
                 steps.push(String::new());
@@ -213,6 +220,15 @@ mod tests {
             stepped.steps(),
             ["", "-- step\nSELECT 1;\n", "-- step\nSELECT 2;\n"]
         );
+    }
+
+    #[test]
+    fn what_is_only_for_sqlite_is_nothing_on_postgres() {
+        let only = Migration {
+            sql: "-- only: sqlite\nDROP INDEX one;\n-- step\nDROP INDEX two;",
+            ..ONE
+        };
+        assert_eq!(only.steps(), [""]);
     }
 
     #[test]

@@ -128,6 +128,26 @@ impl Tx<'_> {
         self.settle(result)
     }
 
+    /// All rows of a statement, and the first row of another one that runs right after it and does not need
+    /// them. PostgreSQL gets both in one round trip.
+    pub async fn all_and_opt(
+        &mut self,
+        (sql, params): (&'static str, &[Value<'_>]),
+        (next_sql, next_params): (&'static str, &[Value<'_>]),
+    ) -> Result<(Vec<Row>, Option<Row>), Error> {
+        self.start(sql)?;
+        self.work.statement(next_sql);
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => sqlite::all(connection, sql, params)
+                .and_then(|rows| Ok((rows, sqlite::opt(connection, next_sql, next_params)?)))
+                .map_err(sqlite::failed),
+            Connection::Postgres(transaction) => {
+                postgres::all_and_opt(transaction, (sql, params), (next_sql, next_params)).await
+            }
+        };
+        self.settle(result)
+    }
+
     /// All rows that have one of the keys, in no order. `values` holds one key after the other.
     pub async fn all_many(&mut self, many: &'static Many, values: &[Value<'_>]) -> Result<Vec<Row>, Error> {
         if values.is_empty() {

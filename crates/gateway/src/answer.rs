@@ -12,11 +12,12 @@ use axum::response::{IntoResponse, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, ResponseMode, append_query, redirect_uri};
 use genkan_store::admission::{self, Entry};
+use genkan_store::auth_log::{self, SessionFacts};
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::{self, Session};
 use genkan_store::{
-    ClientId, Error, GrantId, InteractionId, OrganizationId, Secret, Stamp, Timestamp, auth_log, interaction,
+    ClientId, Error, GrantId, InteractionId, OrganizationId, Secret, Stamp, Timestamp, interaction,
 };
 use genkan_web::page::Page;
 use http::StatusCode;
@@ -162,17 +163,17 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Whether the place still stands. Since it was read, it may have ended, the session
-    /// may have moved on, or the person may no longer be a member.
-    async fn still_stands(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, Error> {
-        if !session::is_still(tx, self.session, now).await? {
-            return Ok(false);
-        }
+    /// Whether the place still stands, and if so, the facts about its session. Since it was read, it may have
+    /// ended, the session may have moved on, or the person may no longer be a member.
+    async fn still_stands(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<SessionFacts>, Error> {
+        let Some(facts) = session::find_still(tx, self.session, now).await? else {
+            return Ok(None);
+        };
         let Some(entry) = self.entered else {
-            return Ok(true);
+            return Ok(Some(facts));
         };
         let found = admission::may_enter(tx, self.session, &entry.organization_id, now).await?;
-        Ok(found.is_ok_and(|entry| entry.is_fresh(now)))
+        Ok(found.is_ok_and(|entry| entry.is_fresh(now)).then_some(facts))
     }
 }
 
@@ -196,9 +197,7 @@ pub async fn respond(
     let at = app.at(now);
     let new_code = NewCode::of(app, cached, now);
     let answer = async |tx: &mut Tx<'_>| -> Result<(), Error> {
-        if !place.still_stands(tx, now).await? {
-            return Err(Error::Stale);
-        }
+        let facts = place.still_stands(tx, now).await?.ok_or(Error::Stale)?;
         match from {
             Some((id, stage)) => {
                 interaction::advance(tx, id, stage, &interaction::Stage::Completed).await?;
@@ -207,7 +206,7 @@ pub async fn respond(
                 }
             }
             None => {
-                auth_log::answered_by_session(tx, at, &new_code.client_id, &session.id).await?;
+                auth_log::answered_by_session(tx, at, &new_code.client_id, (session, &facts)).await?;
             }
         }
         new_code.issue(tx, at, request, place).await

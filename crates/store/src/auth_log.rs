@@ -6,11 +6,12 @@
 //! [`login_trace`](crate::login_trace) write the log in their own transactions, so no step of a login can
 //! forget it.
 
-use genkan_db::{Row, Tx, p};
+use genkan_db::{AppendTable, Row, Tx, p};
 use genkan_protocol::EmailAddress;
 
 use crate::page::page_rows;
 use crate::row::{Columns, words};
+use crate::session::Session;
 use crate::{
     ClientId, ConnectionId, Error, InteractionId, OrganizationId, Page, SessionId, Stamp, Timestamp, TraceId,
     UserId,
@@ -151,7 +152,36 @@ pub async fn succeeded(
     Ok(())
 }
 
-/// A session of the browser answered at once, without an interaction.
+/// The facts about a session that the log shows beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionFacts {
+    email: Option<String>,
+    connection_kind: Option<String>,
+    connection_provider: Option<String>,
+}
+
+/// The columns of `sessions` that [`SessionFacts::read`] reads.
+macro_rules! session_facts_columns {
+    () => {
+        "(SELECT u.email FROM users u WHERE u.id = sessions.user_id),
+         (SELECT c.kind FROM connections c WHERE c.id = sessions.connection_id),
+         (SELECT c.provider FROM connections c WHERE c.id = sessions.connection_id)"
+    };
+}
+pub(crate) use session_facts_columns;
+
+impl SessionFacts {
+    pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            email: columns.optional_text()?,
+            connection_kind: columns.optional_text()?,
+            connection_provider: columns.optional_text()?,
+        })
+    }
+}
+
+/// A session of the browser answered at once, without an interaction. The line is written before the commit,
+/// so this transaction does not find it.
 ///
 /// # Errors
 ///
@@ -160,26 +190,30 @@ pub async fn answered_by_session(
     tx: &mut Tx<'_>,
     at: Stamp<'_>,
     client_id: &ClientId,
-    session_id: &SessionId,
+    (session, facts): (&Session, &SessionFacts),
 ) -> Result<(), Error> {
-    let id: InteractionId = at.id();
-    tx.exec(
+    static LOGS: AppendTable = AppendTable::new(
         "INSERT INTO auth_logs (id, status, method, client_id, organization_id, connection_id, connection_kind,
-            connection_provider, user_id, email, created_at)
-         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($6 AS TEXT), CAST($3 AS TEXT), s.organization_id,
-            s.connection_id, c.kind, c.provider, s.user_id, u.email, CAST($5 AS BIGINT)
-           FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN connections c ON c.id = s.connection_id
-          WHERE s.id = $4",
+            connection_provider, user_id, email, created_at) VALUES",
+        11,
+    );
+    let id: InteractionId = at.id();
+    tx.append(
+        &LOGS,
         p![
             &id,
             Status::Success.as_str(),
+            Method::Session.as_str(),
             client_id,
-            session_id,
+            session.organization_id.as_ref(),
+            session.connection_id.as_ref(),
+            facts.connection_kind.as_deref(),
+            facts.connection_provider.as_deref(),
+            &session.user_id,
+            facts.email.as_deref(),
             at.now.as_micros(),
-            Method::Session.as_str()
         ],
-    )
-    .await?;
+    )?;
     Ok(())
 }
 
@@ -222,12 +256,18 @@ impl Filter {
 }
 
 macro_rules! conditions {
+    (of any time) => {
+        // The sign keeps SQLite from the index by time, which would read and sort the whole log for one page.
+        concat!(conditions!(but time), " AND +l.created_at >= $7 AND +l.created_at < $8")
+    };
     () => {
+        concat!(conditions!(but time), " AND l.created_at >= $7 AND l.created_at < $8")
+    };
+    (but time) => {
         " WHERE (CAST($3 AS TEXT) IS NULL OR CAST($3 AS TEXT) LIKE '%,' || l.status || ',%')
             AND (CAST($4 AS TEXT) IS NULL OR l.email = $4)
             AND (CAST($5 AS TEXT) IS NULL OR l.client_id = $5)
-            AND (CAST($6 AS TEXT) IS NULL OR l.organization_id = $6)
-            AND l.created_at >= $7 AND l.created_at < $8"
+            AND (CAST($6 AS TEXT) IS NULL OR l.organization_id = $6)"
     };
 }
 
@@ -267,20 +307,29 @@ pub async fn list(
     let email = filter.email.as_ref().map(EmailAddress::as_str);
     let since = filter.since.map_or(i64::MIN, Timestamp::as_micros);
     let until = filter.until.map_or(i64::MAX, Timestamp::as_micros);
-    let mut rows = page_rows!(
-        tx,
-        page,
-        concat!("SELECT ", columns!(), kept!(), conditions!()),
-        [
-            statuses.as_deref(),
-            email,
-            filter.client_id.as_ref(),
-            filter.organization_id.as_ref(),
-            since,
-            until,
-        ],
-        "l.id"
-    );
+    macro_rules! kept_rows {
+        ($conditions:expr) => {
+            page_rows!(
+                tx,
+                page,
+                concat!("SELECT ", columns!(), kept!(), $conditions),
+                [
+                    statuses.as_deref(),
+                    email,
+                    filter.client_id.as_ref(),
+                    filter.organization_id.as_ref(),
+                    since,
+                    until,
+                ],
+                "l.id"
+            )
+        };
+    }
+    let mut rows = if filter.since.is_none() && filter.until.is_none() {
+        kept_rows!(conditions!(of any time))
+    } else {
+        kept_rows!(conditions!())
+    };
     let open = page_rows!(
         tx,
         page,

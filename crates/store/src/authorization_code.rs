@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use genkan_db::{AppendTable, Tx, p};
+use genkan_db::{AppendTable, Row, Tx, p};
 use genkan_protocol::oauth::CodeChallenge;
 
 use crate::grant::{self, Grant};
 use crate::row::Columns;
+use crate::subject::{self, SubjectRow};
 use crate::{ClientId, Error, GrantId, SecretHash, Stamp, Timestamp};
 
 /// How long a code may wait at the client. RFC 6749 §4.1.2 recommends ten
@@ -81,8 +82,9 @@ pub async fn issue(
 
 /// Redeems a code of a client, at most once.
 ///
-/// Check and mark are one statement, so of two racing requests one gets
-/// [`Redemption::Fresh`] and the other [`Redemption::Replayed`].
+/// It begins with a look at the code, because a transaction on PostgreSQL can begin together with a
+/// statement that changes nothing. The look decides nothing: check and mark are one statement after it, so
+/// of two racing requests one gets [`Redemption::Fresh`] and the other [`Redemption::Replayed`].
 ///
 /// Commit in any case. Then a code that came with a wrong `code_verifier` stays used, and a grant that was
 /// revoked for a replay stays revoked.
@@ -96,35 +98,100 @@ pub async fn redeem(
     hash: &SecretHash,
     client_id: &ClientId,
 ) -> Result<Redemption, Error> {
-    let spent = tx
+    let (redemption, _) = redeem_and_read(tx, at, hash, client_id).await?;
+    Ok(redemption)
+}
+
+/// As [`redeem`], with the subject of a fresh code, which is read in the same round trip.
+///
+/// # Errors
+///
+/// As [`redeem`].
+pub async fn redeem_and_read(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    hash: &SecretHash,
+    client_id: &ClientId,
+) -> Result<(Redemption, Option<SubjectRow>), Error> {
+    let row = tx
         .opt(
-            "UPDATE authorization_codes SET redeemed_at = $3
-              WHERE code_hash = $1 AND client_id = $2 AND redeemed_at IS NULL AND expires_at > $3
-              RETURNING grant_id, client_id, redirect_uri, redirect_uri_given, code_challenge",
-            p![hash, client_id, at.now.as_micros()],
-        )
-        .await?;
-    if let Some(row) = spent {
-        let code = read(&mut Columns::of(&row))?;
-        let grant = grant::find_live(tx, &code.grant_id, at.now).await?;
-        return Ok(grant.map_or(Redemption::Unknown, |grant| Redemption::Fresh {
-            code,
-            grant: Box::new(grant),
-        }));
-    }
-    let replayed = tx
-        .opt(
-            "SELECT grant_id FROM authorization_codes
-              WHERE code_hash = $1 AND client_id = $2 AND redeemed_at IS NOT NULL",
+            concat!(
+                "SELECT a.redeemed_at, a.expires_at, a.grant_id, a.client_id, a.redirect_uri, a.redirect_uri_given,
+                    a.code_challenge, ",
+                grant::live_columns!(),
+                " FROM authorization_codes a
+                  JOIN grants g ON g.id = a.grant_id
+                  JOIN sessions s ON s.id = g.session_id
+                 WHERE a.code_hash = $1 AND a.client_id = $2"
+            ),
             p![hash, client_id],
         )
         .await?;
-    let Some(row) = replayed else {
-        return Ok(Redemption::Unknown);
+    let Some(row) = row else {
+        return Ok((Redemption::Unknown, None));
     };
-    let grant_id = Columns::of(&row).id()?;
-    grant::revoke_replayed(tx, at, &grant_id).await?;
-    Ok(Redemption::Replayed(grant_id))
+    let found = FoundCode::read(&row, at.now)?;
+    if !found.is_redeemed {
+        if at.now >= found.expires_at {
+            return Ok((Redemption::Unknown, None));
+        }
+        let (is_first, subject) = use_up(tx, hash, found.grant.as_ref(), at.now).await?;
+        if is_first {
+            let code = found.code;
+            let redemption = found
+                .grant
+                .map_or(Redemption::Unknown, |grant| Redemption::Fresh {
+                    code,
+                    grant: Box::new(grant),
+                });
+            return Ok((redemption, subject));
+        }
+        // Another request was faster.
+    }
+    grant::revoke_replayed(tx, at, &found.code.grant_id).await?;
+    Ok((Redemption::Replayed(found.code.grant_id), None))
+}
+
+/// Marks a code as redeemed. Check and mark are one statement, so if several requests race, one gets `true`.
+///
+/// The subject of the grant is read right after it, because almost every code that is marked is answered.
+async fn use_up(
+    tx: &mut Tx<'_>,
+    hash: &SecretHash,
+    grant: Option<&Grant>,
+    now: Timestamp,
+) -> Result<(bool, Option<SubjectRow>), Error> {
+    let mark = "UPDATE authorization_codes SET redeemed_at = $2
+                 WHERE code_hash = $1 AND redeemed_at IS NULL AND expires_at > $2
+                 RETURNING code_hash";
+    let params = p![hash, now.as_micros()];
+    let Some(grant) = grant else {
+        let marked = tx.all(mark, params).await?;
+        return Ok((!marked.is_empty(), None));
+    };
+    let (marked, subject) = subject::read_after(tx, (mark, params), grant).await?;
+    Ok((!marked.is_empty(), Some(subject)))
+}
+
+/// A code of a client, as it is stored.
+struct FoundCode {
+    is_redeemed: bool,
+    expires_at: Timestamp,
+    code: AuthorizationCode,
+    /// If it is valid.
+    grant: Option<Grant>,
+}
+
+impl FoundCode {
+    fn read(row: &Row, now: Timestamp) -> Result<Self, Error> {
+        let mut columns = Columns::of(row);
+        Ok(Self {
+            is_redeemed: columns.optional_time()?.is_some(),
+            expires_at: columns.time()?,
+            code: read(&mut columns)?,
+            grant: grant::read_live(&mut columns, now)?,
+        })
+    }
 }
 
 fn read(columns: &mut Columns<'_>) -> Result<AuthorizationCode, Error> {

@@ -122,6 +122,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(33, "saml_answers", "0033_saml_answers.sql"),
     migration!(34, "user_attributes", "0034_user_attributes.sql"),
     migration!(35, "connection_providers", "0035_connection_providers.sql"),
+    migration!(36, "unread_indexes", "0036_unread_indexes.sql"),
+    migration!(37, "token_expiry", "0037_token_expiry.sql"),
+    migration!(38, "fewer_checks", "0038_fewer_checks.sql"),
 ];
 
 /// Opens `sqlite:<path>` or `postgres://…`, and migrates its schema.

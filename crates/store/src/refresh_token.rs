@@ -8,6 +8,7 @@ use genkan_db::{AppendTable, Tx, p};
 
 use crate::grant::{self, Grant};
 use crate::row::Columns;
+use crate::subject::{self, SubjectRow};
 use crate::{ClientId, Error, GrantId, Secret, SecretHash, Stamp, Timestamp};
 
 /// How long a used token of a public client may be presented again. The answer may have been lost, or two
@@ -164,21 +165,38 @@ pub async fn redeem(
     client_id: &ClientId,
     rotation: Rotation,
 ) -> Result<Redemption, Error> {
+    let (redemption, _) = redeem_and_read(tx, at, hash, client_id, rotation).await?;
+    Ok(redemption)
+}
+
+/// As [`redeem`], with the subject if that was read in the same round trip.
+///
+/// # Errors
+///
+/// As [`redeem`].
+pub async fn redeem_and_read(
+    tx: &mut Tx<'_>,
+    at: Stamp<'_>,
+    hash: &SecretHash,
+    client_id: &ClientId,
+    rotation: Rotation,
+) -> Result<(Redemption, Option<SubjectRow>), Error> {
     let Some(token) = find_of_client(tx, hash, client_id, at.now).await? else {
-        return Ok(Redemption::Unknown);
+        return Ok((Redemption::Unknown, None));
     };
     match rotation {
-        Rotation::Family => return Ok(Redemption::Fresh(token.grant)),
+        Rotation::Family => return Ok((Redemption::Fresh(token.grant), None)),
         Rotation::StrictWithGrace | Rotation::Strict => {}
     }
     let token = if token.is_unused() {
-        if use_up(tx, hash, &token.grant.id, at.now).await? {
-            return Ok(Redemption::Fresh(token.grant));
+        let (is_first, subject) = use_up(tx, hash, &token.grant, at.now).await?;
+        if is_first {
+            return Ok((Redemption::Fresh(token.grant), Some(subject)));
         }
         // Another request was faster. Its time decides whether this one is within the grace period.
         match find_of_client(tx, hash, client_id, at.now).await? {
             Some(token) => token,
-            None => return Ok(Redemption::Unknown),
+            None => return Ok((Redemption::Unknown, None)),
         }
     } else {
         token
@@ -186,10 +204,10 @@ pub async fn redeem(
     let is_recent = |since: Option<Timestamp>| since.is_some_and(|since| at.now.since(since) < GRACE);
     let has_grace = is_recent(token.used_at) || is_recent(token.superseded_at);
     if rotation == Rotation::StrictWithGrace && has_grace {
-        return Ok(Redemption::Graced(token.grant));
+        return Ok((Redemption::Graced(token.grant), None));
     }
     grant::revoke_replayed(tx, at, &token.grant.id).await?;
-    Ok(Redemption::Reused(token.grant.id))
+    Ok((Redemption::Reused(token.grant.id), None))
 }
 
 /// RFC 6749 §6: the token must have been issued to this client.
@@ -208,29 +226,28 @@ async fn find_of_client(
 ///
 /// The others mark nothing. If the token was used between their look at it and this statement, the siblings are
 /// those that others have just got instead of it, and these must keep working.
+///
+/// The subject is read right after it, because almost every token that is marked is answered.
 async fn use_up(
     tx: &mut Tx<'_>,
     hash: &SecretHash,
-    grant_id: &GrantId,
+    grant: &Grant,
     now: Timestamp,
-) -> Result<bool, Error> {
-    let marked = tx
-        .all(
-            "UPDATE refresh_tokens
-                SET used_at = CASE WHEN token_hash = $2 THEN CAST($3 AS BIGINT) END,
-                    superseded_at = CASE WHEN token_hash <> $2 THEN CAST($3 AS BIGINT) END
-              WHERE grant_id = $1 AND used_at IS NULL AND superseded_at IS NULL
-                AND EXISTS (SELECT 1 FROM refresh_tokens presented
-                             WHERE presented.token_hash = $2
-                               AND presented.used_at IS NULL AND presented.superseded_at IS NULL)
-              RETURNING token_hash",
-            p![grant_id, hash, now.as_micros()],
-        )
-        .await?;
+) -> Result<(bool, SubjectRow), Error> {
+    let mark = "UPDATE refresh_tokens
+                   SET used_at = CASE WHEN token_hash = $2 THEN CAST($3 AS BIGINT) END,
+                       superseded_at = CASE WHEN token_hash <> $2 THEN CAST($3 AS BIGINT) END
+                 WHERE grant_id = $1 AND used_at IS NULL AND superseded_at IS NULL
+                   AND EXISTS (SELECT 1 FROM refresh_tokens presented
+                                WHERE presented.token_hash = $2
+                                  AND presented.used_at IS NULL AND presented.superseded_at IS NULL)
+                 RETURNING token_hash";
+    let params = p![&grant.id, hash, now.as_micros()];
+    let (marked, subject) = subject::read_after(tx, (mark, params), grant).await?;
     for row in &marked {
         if Columns::of(row).hash("refresh_tokens.token_hash")? == *hash {
-            return Ok(true);
+            return Ok((true, subject));
         }
     }
-    Ok(false)
+    Ok((false, subject))
 }

@@ -1,10 +1,10 @@
 //! The subject of tokens: a user, and what they are in the organization of the grant.
 
-use genkan_db::{Tx, p};
+use genkan_db::{Row, Tx, Value, p};
 
 use crate::grant::Grant;
-use crate::role::role_names;
-use crate::row::{Columns, lines};
+use crate::role::{self, marked_role_names};
+use crate::row::Columns;
 use crate::session::{self, LastUse};
 use crate::user::{self, User};
 use crate::{ConnectionId, Error, OrganizationId, SessionId, UserId, permission};
@@ -26,8 +26,11 @@ pub struct Subject {
     pub organization_external_id: Option<String>,
 }
 
-/// Reads the subject of a token, in one statement because every token needs it. `connection_id` is the
-/// connection that the person came through.
+/// Reads the subject of a token. `connection_id` is the connection that the person came through.
+///
+/// It is one statement, because every token needs it. Only if a role of the person extends another one, a
+/// second statement follows the chain of roles. PostgreSQL sets up a recursion even if it finds nothing, so
+/// it is not part of the first one.
 ///
 /// `None` if the user is gone or disabled, or is not an active member of the organization.
 ///
@@ -40,7 +43,11 @@ pub async fn find(
     organization_id: Option<&OrganizationId>,
     connection_id: Option<&ConnectionId>,
 ) -> Result<Option<Subject>, Error> {
-    let found = read(tx, (user_id, organization_id, connection_id), None).await?;
+    let session_id: Option<&SessionId> = None;
+    let row = tx
+        .opt(SUBJECT, p![user_id, organization_id, connection_id, session_id])
+        .await?;
+    let found = complete(tx, (user_id, organization_id), row).await?;
     Ok(found.map(|(subject, _)| subject))
 }
 
@@ -53,60 +60,126 @@ pub async fn find_with_last_use(
     tx: &mut Tx<'_>,
     grant: &Grant,
 ) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
-    let (organization_id, connection_id) = (grant.organization_id.as_ref(), grant.connection_id.as_ref());
-    let whom = (&grant.user_id, organization_id, connection_id);
-    read(tx, whom, Some(&grant.session_id)).await
+    let row = tx.opt(SUBJECT, &question(grant)).await?;
+    finish(tx, grant, SubjectRow(row)).await
 }
 
-async fn read(
-    tx: &mut Tx<'_>,
-    (user_id, organization_id, connection_id): (&UserId, Option<&OrganizationId>, Option<&ConnectionId>),
-    session_id: Option<&SessionId>,
-) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
-    let row = tx
-        .opt(
-            concat!(
-                "SELECT ",
-                user::columns!(),
-                ", u.email_proved_at IS NOT NULL
-                   AND (SELECT c.organization_id FROM connections c WHERE c.id = $3) IS NULL, EXISTS (
-                     SELECT 1 FROM domains d
-                      WHERE d.organization_id IN (
-                                CAST($2 AS TEXT), (SELECT c.organization_id FROM connections c WHERE c.id = $3))
-                        AND d.kind = 'ORGANIZATION_DOMAIN' AND d.status = 'VERIFIED'
-                        AND u.email LIKE '%@' || d.domain),
-                   m.groups, o.external_id, ",
-                role_names!(),
-                ", ",
-                permission::member_names!(),
-                ", ",
-                session::last_use_columns!(),
-                " FROM users u
-                  LEFT JOIN sessions s ON s.id = $4 AND s.status = 'active'
+/// A subject that was read together with something else, see [`finish`].
+#[derive(Debug)]
+pub struct SubjectRow(Option<Row>);
 
-                  LEFT JOIN memberships m
-                    ON m.user_id = u.id AND m.organization_id = $2 AND m.status = 'ACTIVE'
-                  LEFT JOIN organizations o ON o.id = m.organization_id
-                 WHERE u.id = $1"
-            ),
-            p![user_id, organization_id, connection_id, session_id],
-        )
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let mut columns = Columns::of(&row);
-    let mut user = user::read_columns(&mut columns)?;
-    let (is_own_proof, is_of_domain) = (columns.bool()?, columns.bool()?);
-    user.email_verified = is_own_proof || (user.email_verified && is_of_domain);
-    let groups: Option<Vec<String>> = columns.optional_json("memberships.groups")?;
-    let is_member = groups.is_some();
-    let subject = Subject {
-        groups: groups.unwrap_or_default(),
-        organization_external_id: columns.optional_text()?,
-        roles: lines(columns.optional_text()?),
-        permissions: permission::split_names(columns.optional_text()?),
-        user,
+/// Runs a statement of a grant, and reads the subject right after it, in one round trip.
+pub(crate) async fn read_after(
+    tx: &mut Tx<'_>,
+    statement: (&'static str, &[Value<'_>]),
+    grant: &Grant,
+) -> Result<(Vec<Row>, SubjectRow), Error> {
+    let (rows, row) = tx.all_and_opt(statement, (SUBJECT, &question(grant))).await?;
+    Ok((rows, SubjectRow(row)))
+}
+
+/// As [`find_with_last_use`], of a row that was read in this transaction.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn finish(
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    row: SubjectRow,
+) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
+    complete(tx, (&grant.user_id, grant.organization_id.as_ref()), row.0).await
+}
+
+/// The parameters of [`SUBJECT`].
+fn question(grant: &Grant) -> [Value<'_>; 4] {
+    [
+        Value::from(&grant.user_id),
+        Value::from(grant.organization_id.as_ref()),
+        Value::from(grant.connection_id.as_ref()),
+        Value::from(&grant.session_id),
+    ]
+}
+
+/// The user `$1` in the organization `$2`, who came through the connection `$3`, with the session `$4`.
+const SUBJECT: &str = concat!(
+    "SELECT ",
+    user::columns!(),
+    ", u.email_proved_at IS NOT NULL AND c.organization_id IS NULL, EXISTS (
+         SELECT 1 FROM domains d
+          WHERE d.organization_id IN (CAST($2 AS TEXT), c.organization_id)
+            AND d.kind = 'ORGANIZATION_DOMAIN' AND d.status = 'VERIFIED'
+            AND u.email LIKE '%@' || d.domain),
+       m.groups, o.external_id, ",
+    marked_role_names!(),
+    ", ",
+    permission::own_names!(),
+    ", ",
+    session::last_use_columns!(),
+    " FROM users u
+      LEFT JOIN connections c ON c.id = $3
+      LEFT JOIN sessions s ON s.id = $4 AND s.status = 'active'
+      LEFT JOIN memberships m
+        ON m.user_id = u.id AND m.organization_id = $2 AND m.status = 'ACTIVE'
+      LEFT JOIN organizations o ON o.id = m.organization_id
+     WHERE u.id = $1"
+);
+
+async fn complete(
+    tx: &mut Tx<'_>,
+    (user_id, organization_id): (&UserId, Option<&OrganizationId>),
+    row: Option<Row>,
+) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
+    let Some(found) = row.map(|row| FoundSubject::read(&row)).transpose()? else {
+        return Ok(None);
     };
-    let last_use = LastUse::read(&mut columns)?;
-    let counts = !subject.user.disabled && (is_member || organization_id.is_none());
-    Ok(counts.then_some((subject, last_use)))
+    let mut subject = found.subject;
+    if subject.user.disabled || (organization_id.is_some() && !found.is_member) {
+        return Ok(None);
+    }
+    if let Some(organization_id) = organization_id
+        && found.inherits
+    {
+        let permissions = permission::list_for_member(tx, organization_id, user_id).await?;
+        subject.permissions = permissions
+            .into_iter()
+            .map(|permission| permission.name)
+            .collect();
+    }
+    Ok(Some((subject, found.last_use)))
+}
+
+/// The row of a subject.
+struct FoundSubject {
+    /// Its permissions are those that its roles have themselves.
+    subject: Subject,
+    is_member: bool,
+    /// Whether one of its roles extends another role.
+    inherits: bool,
+    last_use: Option<LastUse>,
+}
+
+impl FoundSubject {
+    fn read(row: &Row) -> Result<Self, Error> {
+        let mut columns = Columns::of(row);
+        let mut user = user::read_columns(&mut columns)?;
+        let (is_own_proof, is_of_domain) = (columns.bool()?, columns.bool()?);
+        user.email_verified = is_own_proof || (user.email_verified && is_of_domain);
+        let groups: Option<Vec<String>> = columns.optional_json("memberships.groups")?;
+        let organization_external_id = columns.optional_text()?;
+        let (roles, inherits) = role::split_marked_names(columns.optional_text()?.as_deref());
+        let permissions = permission::split_names(columns.optional_text()?);
+        Ok(Self {
+            is_member: groups.is_some(),
+            inherits,
+            last_use: LastUse::read(&mut columns)?,
+            subject: Subject {
+                user,
+                roles,
+                permissions,
+                groups: groups.unwrap_or_default(),
+                organization_external_id,
+            },
+        })
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use genkan_db::{Row, Tx, p};
+use genkan_db::{AppendTable, Row, Tx, p};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -134,15 +134,19 @@ pub async fn replace(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), E
     insert(tx, request).await
 }
 
-/// Stores the first request of an interaction, see [`replace`].
+/// Stores the first request of an interaction, see [`replace`]. It is written before the commit, so this
+/// transaction does not find it.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn insert(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), Error> {
-    tx.exec(
-        "INSERT INTO upstream_requests (state_hash, interaction_id, connection_id, expected_sealed, expires_at)
-         VALUES ($1, $2, $3, $4, $5)",
+    static REQUESTS: AppendTable = AppendTable::new(
+        "INSERT INTO upstream_requests (state_hash, interaction_id, connection_id, expected_sealed, expires_at) VALUES",
+        5,
+    );
+    tx.append(
+        &REQUESTS,
         p![
             &request.state,
             &request.interaction_id,
@@ -150,8 +154,7 @@ pub async fn insert(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), Er
             &request.expected_sealed,
             request.expires_at.as_micros(),
         ],
-    )
-    .await?;
+    )?;
     Ok(())
 }
 

@@ -218,6 +218,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_only_for_sqlite_is_translated() {
+        let sql = "-- only: sqlite\nDROP INDEX i;";
+        assert_eq!(translated(sql), Ok(sql.to_owned()));
+    }
+
+    #[test]
     fn an_unfinished_string_is_refused() {
         assert!(translated("SELECT 'a").unwrap_err().contains("missing"));
     }

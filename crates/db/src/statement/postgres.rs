@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use futures_util::future::join;
 use tokio::time::timeout;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 use tokio_postgres::types::private::BytesMut;
@@ -68,6 +69,44 @@ pub(crate) async fn all<P: ToSql + Sync>(
         Ok(all)
     })
     .await
+}
+
+/// Runs a statement, and right after it one that returns a row, in one round trip.
+pub(crate) async fn all_and_opt(
+    transaction: &mut Transaction,
+    (sql, params): (&'static str, &[Value<'_>]),
+    (next_sql, next_params): (&'static str, &[Value<'_>]),
+) -> StatementResult<(Vec<Row>, Option<Row>)> {
+    transaction.begin().await?;
+    let transaction = &*transaction;
+    bounded(async {
+        let first = prepare(transaction, sql, params.len()).await?;
+        let second = prepare(transaction, next_sql, next_params.len()).await?;
+        // Each sends at its first poll, and they are polled in this order.
+        let (rows, row) = join(
+            collect(transaction, &first, params),
+            collect(transaction, &second, next_params),
+        )
+        .await;
+        // If the first one was refused, the second one was refused only for that reason.
+        Ok::<_, (Fate, Error)>((rows?, row?.into_iter().next()))
+    })
+    .await
+}
+
+/// Runs a statement that is ready, and reads its rows to the end.
+async fn collect(
+    transaction: &Transaction,
+    prepared: &Prepared,
+    params: &[Value<'_>],
+) -> StatementResult<Vec<Row>> {
+    let rows = start(transaction, prepared, params).await;
+    let mut rows = pin!(rows.map_err(|error| failed(transaction, &error))?);
+    let mut all = Vec::new();
+    while let Some(row) = next(transaction, &mut rows).await? {
+        all.push(row);
+    }
+    Ok(all)
 }
 
 pub(crate) async fn exec<P: ToSql + Sync>(

@@ -57,18 +57,24 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, turns: &AtomicUsize)
     }
 }
 
+/// A database, and how often it waits for the server.
+async fn counting(scratch: &Scratch) -> (Db, Arc<AtomicUsize>) {
+    with_items(&scratch.connect().await).await;
+    let turns = Arc::new(AtomicUsize::new(0));
+    let place = counted(loopback(scratch).await, Arc::clone(&turns)).await;
+    let place = place.unwrap();
+    let (user, rest) = scratch.url().split_once('@').unwrap();
+    let (_, name) = rest.split_once('/').unwrap();
+    let db = Db::connect(&format!("{user}@{place}/{name}")).await.unwrap();
+    (db, turns)
+}
+
 #[tokio::test]
 async fn a_transaction_begins_with_its_first_question_and_ends_with_its_last_rows() {
     let Some(scratch) = Scratch::postgres().await else {
         return;
     };
-    with_items(&scratch.connect().await).await;
-    let turns = Arc::new(AtomicUsize::new(0));
-    let place = counted(loopback(&scratch).await, Arc::clone(&turns)).await;
-    let place = place.unwrap();
-    let (user, rest) = scratch.url().split_once('@').unwrap();
-    let (_, name) = rest.split_once('/').unwrap();
-    let db = Db::connect(&format!("{user}@{place}/{name}")).await.unwrap();
+    let (db, turns) = counting(&scratch).await;
     let turns_of = async |id: &'static str| {
         let before = turns.load(Ordering::Relaxed);
         let written = db
@@ -85,6 +91,63 @@ async fn a_transaction_begins_with_its_first_question_and_ends_with_its_last_row
     assert_eq!(turns_of("b").await, 2);
     assert_eq!(turns_of("c").await, 2);
     assert_eq!(count(&db).await, 3);
+}
+
+const MARK: &str = "UPDATE items SET note = $2 WHERE id = $1 RETURNING id";
+const LOOK: &str = "SELECT note FROM items WHERE id = $1";
+
+#[tokio::test]
+async fn a_statement_and_the_next_one_run_in_their_order_in_one_round_trip() {
+    on_each_engine(async |db: Db| {
+        with_items(&db).await;
+        let seen = db
+            .tx_read_committed(async |tx| {
+                tx.exec(INSERT, p!["a", "old"]).await?;
+                let (marked, row) = tx.all_and_opt((MARK, p!["a", "new"]), (LOOK, p!["a"])).await?;
+                let note: String = row.ok_or(Error::Aborted)?.get(0)?;
+                let (none, gone) = tx.all_and_opt((MARK, p!["b", "new"]), (LOOK, p!["b"])).await?;
+                Ok::<_, Error>((marked.len(), note, none.len(), gone.is_none()))
+            })
+            .await;
+        assert_eq!(seen, Ok((1, "new".to_owned(), 0, true)));
+    })
+    .await;
+
+    let Some(scratch) = Scratch::postgres().await else {
+        return;
+    };
+    let (db, turns) = counting(&scratch).await;
+    let turns_of = async || {
+        let before = turns.load(Ordering::Relaxed);
+        db.tx_read_committed(async |tx| {
+            tx.opt(LOOK, p!["a"]).await?;
+            tx.all_and_opt((MARK, p!["a", "new"]), (LOOK, p!["a"])).await
+        })
+        .await
+        .unwrap();
+        turns.load(Ordering::Relaxed) - before
+    };
+    turns_of().await;
+    assert_eq!(turns_of().await, 3, "the first look, both, and the COMMIT");
+}
+
+/// What follows a refused statement is refused only for that reason, so the first error is the one that is told.
+#[tokio::test]
+async fn of_two_statements_in_one_round_trip_the_first_error_is_told() {
+    on_each_engine(async |db: Db| {
+        with_items(&db).await;
+        let twice = db
+            .tx_read_committed(async |tx| {
+                tx.exec(INSERT, p!["a", None::<&str>]).await?;
+                let insert =
+                    "INSERT INTO items (id, amount, flag, note) VALUES ($1, 1, TRUE, NULL) RETURNING id";
+                tx.all_and_opt((insert, p!["a"]), (LOOK, p!["a"])).await
+            })
+            .await;
+        assert!(matches!(twice, Err(Error::Conflict(_))), "{:?}", twice.err());
+        assert_eq!(count(&db).await, 0);
+    })
+    .await;
 }
 
 #[tokio::test]

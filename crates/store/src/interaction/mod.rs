@@ -7,7 +7,7 @@ mod stage;
 
 use std::time::Duration;
 
-use genkan_db::{Row, Tx, p};
+use genkan_db::{AppendTable, Row, Tx, p};
 use genkan_protocol::EmailAddress;
 use genkan_protocol::oauth::AuthorizationRequest;
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,8 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
     insert_first(tx, interaction).await
 }
 
-/// Starts the first interaction of a browser.
+/// Starts the first interaction of a browser. It is written before the commit, so this transaction does not
+/// find it.
 ///
 /// # Errors
 ///
@@ -146,10 +147,13 @@ pub async fn insert_first(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<
         ),
         Request::TestConnection { .. } => (None, None),
     };
-    tx.exec(
+    static INTERACTIONS: AppendTable = AppendTable::new(
         "INSERT INTO interactions (id, browser_hash, request, is_foreign, stage, created_at, expires_at,
-            client_id, email, connection_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            client_id, email, connection_id) VALUES",
+        10,
+    );
+    tx.append(
+        &INTERACTIONS,
         p![
             &interaction.id,
             &interaction.browser,
@@ -162,8 +166,7 @@ pub async fn insert_first(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<
             email.as_ref().map(EmailAddress::as_str),
             connection_id,
         ],
-    )
-    .await?;
+    )?;
     Ok(())
 }
 

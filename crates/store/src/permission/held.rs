@@ -122,25 +122,23 @@ macro_rules! inherited {
     };
 }
 
-/// The names of the permissions of the member `$1` of the organization `$2`, see [`split_names`].
-macro_rules! member_names {
+/// The names of the permissions that the roles of the membership `m` have themselves, see [`split_names`].
+/// If several of the roles have a permission, its name comes several times.
+macro_rules! own_names {
     () => {
-        concat!(
-            "(SELECT string_agg(name, '\n') FROM (",
-            $crate::permission::inherited!(
-                "SELECT mr.role_id FROM membership_roles mr WHERE mr.user_id = $1 AND mr.organization_id = $2",
-                "p.name"
-            ),
-            ") AS names)"
-        )
+        "(SELECT string_agg(p.name, '\n')
+            FROM membership_roles mr JOIN role_permissions rp ON rp.role_id = mr.role_id
+                 JOIN permissions p ON p.id = rp.permission_id
+           WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id)"
     };
 }
-pub(crate) use {inherited, member_names};
+pub(crate) use {inherited, own_names};
 
-/// The names of one column, sorted.
+/// The names of one column, sorted, each once.
 pub(crate) fn split_names(names: Option<String>) -> Vec<String> {
     let mut names = lines(names);
     names.sort_unstable();
+    names.dedup();
     names
 }
 

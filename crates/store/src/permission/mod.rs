@@ -10,9 +10,7 @@ use crate::row::Columns;
 use crate::{Error, Page, PermissionId, Stamp, Timestamp, conflict, environment};
 
 pub use held::{by_role, list_effective, list_for_role};
-pub(crate) use held::{
-    inherited, insert_all, list_for_member, member_names, remove, replace_all, split_names,
-};
+pub(crate) use held::{inherited, insert_all, list_for_member, own_names, remove, replace_all, split_names};
 
 /// The most permissions. There is a limit because tokens contain those of a person.
 pub const MAX_PERMISSIONS: i64 = 2_000;

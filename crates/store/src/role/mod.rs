@@ -87,6 +87,35 @@ macro_rules! role_names {
 }
 pub(crate) use role_names;
 
+/// As [`role_names`], in no order. A sign before each name tells whether the role extends another one, see
+/// [`split_marked_names`].
+macro_rules! marked_role_names {
+    () => {
+        "(SELECT string_agg(CASE WHEN r.extends_id IS NULL THEN '=' ELSE '+' END || r.name, '\n')
+            FROM membership_roles mr JOIN roles r ON r.id = mr.role_id
+           WHERE mr.organization_id = m.organization_id AND mr.user_id = m.user_id)"
+    };
+}
+pub(crate) use marked_role_names;
+
+/// The names of roles, sorted, and whether one of the roles extends another one.
+pub(crate) fn split_marked_names(names: Option<&str>) -> (Vec<String>, bool) {
+    let mut extends = false;
+    let mut names: Vec<String> = names
+        .into_iter()
+        .flat_map(|names| names.split('\n'))
+        .map(|marked| match marked.strip_prefix('+') {
+            Some(name) => {
+                extends = true;
+                name.to_owned()
+            }
+            None => marked.strip_prefix('=').unwrap_or(marked).to_owned(),
+        })
+        .collect();
+    names.sort_unstable();
+    (names, extends)
+}
+
 /// Roles `r` as the organization `$1` sees them, or the environment if that is NULL.
 macro_rules! select {
     ($condition:expr) => {

@@ -132,7 +132,7 @@ pub async fn clients_of(tx: &mut Tx<'_>, sessions: &[Session]) -> Result<Vec<Cli
     let rows = tx
         .all(
             "SELECT DISTINCT session_id, client_id, organization_id FROM grants
-              WHERE user_id = $1 AND session_id >= $2 AND session_id <= $3
+              WHERE session_id IN (SELECT id FROM sessions WHERE user_id = $1 AND id >= $2 AND id <= $3)
               ORDER BY session_id DESC, client_id, organization_id",
             p![&newest.user_id, &oldest.id, &newest.id],
         )

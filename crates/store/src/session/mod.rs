@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use genkan_db::{Row, Tx, p};
 
+use crate::auth_log::{SessionFacts, session_facts_columns};
 use crate::event::shape::{self, user_columns};
 use crate::event::{self, Entry, Kind, Object};
 use crate::proof::Proofs;
@@ -88,7 +89,10 @@ macro_rules! columns {
 use columns;
 
 fn read(row: &Row) -> Result<Session, Error> {
-    let mut columns = Columns::of(row);
+    read_columns(&mut Columns::of(row))
+}
+
+fn read_columns(columns: &mut Columns<'_>) -> Result<Session, Error> {
     let (id, user_id, organization_id) = (columns.id()?, columns.id()?, columns.optional_id()?);
     let connection_id = columns.optional_id()?;
     Ok(Session {
@@ -104,7 +108,7 @@ fn read(row: &Row) -> Result<Session, Error> {
         ended_at: columns.optional_time()?,
         ip: columns.optional_text()?,
         user_agent: columns.optional_text()?,
-        proofs: Proofs::read(&mut columns, "sessions.proofs", connection_id.as_ref())?,
+        proofs: Proofs::read(columns, "sessions.proofs", connection_id.as_ref())?,
         connection_id,
     })
 }
@@ -361,13 +365,39 @@ pub async fn find_live_by_token(
 ///
 /// [`Error::Database`] if the database fails.
 pub async fn is_still(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> Result<bool, Error> {
-    let current = find_held(tx, &session.id).await?;
-    let current = current.filter(|session| session.is_live(now));
-    Ok(current.is_some_and(|current| {
-        current.user_id == session.user_id
-            && current.organization_id == session.organization_id
-            && current.connection_id == session.connection_id
-    }))
+    Ok(find_still(tx, session, now).await?.is_some())
+}
+
+/// As [`is_still`], with the facts for the line of the sign-in log.
+///
+/// # Errors
+///
+/// [`Error::Database`] if the database fails.
+pub async fn find_still(
+    tx: &mut Tx<'_>,
+    session: &Session,
+    now: Timestamp,
+) -> Result<Option<SessionFacts>, Error> {
+    let sql = held!(
+        tx,
+        "FOR NO KEY UPDATE",
+        "SELECT ",
+        columns!(),
+        ", ",
+        session_facts_columns!(),
+        " FROM sessions WHERE id = $1"
+    );
+    let Some(row) = tx.opt(sql, p![&session.id]).await? else {
+        return Ok(None);
+    };
+    let mut columns = Columns::of(&row);
+    let current = read_columns(&mut columns)?;
+    let is_still = current.is_live(now)
+        && current.user_id == session.user_id
+        && current.organization_id == session.organization_id
+        && current.connection_id == session.connection_id;
+    let facts = SessionFacts::read(&mut columns)?;
+    Ok(is_still.then_some(facts))
 }
 
 /// Whether a session may give a client a code. While its connection is disabled, the provider may not be

@@ -58,11 +58,14 @@ impl EndedPlace<'_> {
     async fn sessions(self, tx: &mut Tx<'_>) -> Result<Vec<SessionId>, Error> {
         macro_rules! concerned {
             ($condition:literal) => {
+                concerned!($condition, $condition)
+            };
+            ($of_session:literal, $of_grant:literal) => {
                 concat!(
                     "SELECT id FROM sessions WHERE status = 'active' AND ",
-                    $condition,
+                    $of_session,
                     " UNION SELECT session_id FROM grants WHERE revoked_at IS NULL AND ",
-                    $condition
+                    $of_grant
                 )
             };
         }
@@ -79,9 +82,12 @@ impl EndedPlace<'_> {
                 .await?
             }
             Self::Member(id, member) => {
+                // The grants of a person are found by their sessions.
                 tx.all(
                     concerned!(
                         "user_id = $2 AND (organization_id = $1
+                          OR connection_id IN (SELECT id FROM connections WHERE organization_id = $1))",
+                        "session_id IN (SELECT id FROM sessions WHERE user_id = $2) AND (organization_id = $1
                           OR connection_id IN (SELECT id FROM connections WHERE organization_id = $1))"
                     ),
                     p![id, member],

@@ -6,7 +6,7 @@ use genkan_store::auth_log::{self, AuthLog, Filter, Method, Status};
 use genkan_store::client::Kind as ClientKind;
 use genkan_store::interaction::{self, Interaction, LIFETIME, Request, Stage, Way};
 use genkan_store::login_trace::{self, LoginTrace};
-use genkan_store::{Error, InteractionId, Page, TraceId, janitor};
+use genkan_store::{Error, InteractionId, Page, TraceId, janitor, session};
 
 use crate::support::{T0, World, email, hash, on_each_engine, secs};
 
@@ -205,7 +205,10 @@ async fn a_session_that_answers_at_once_is_a_success() {
     on_each_engine(async |world| {
         let (client, session, _) = world.signed_in(ClientKind::WebApp).await;
         world
-            .tx(async |tx| auth_log::answered_by_session(tx, world.start(), &client.id, &session.id).await)
+            .tx(async |tx| {
+                let facts = session::find_still(tx, &session, T0).await?.unwrap();
+                auth_log::answered_by_session(tx, world.start(), &client.id, (&session, &facts)).await
+            })
             .await;
         let log = only(world).await;
         assert_eq!(
@@ -213,8 +216,9 @@ async fn a_session_that_answers_at_once_is_a_success() {
             (Status::Success, Some(session.user_id))
         );
         assert_eq!(log.organization_id, session.organization_id);
+        assert_eq!(log.connection_id, session.connection_id);
         assert_eq!(log.method, Some(Method::Session));
-        assert!(log.email.is_some());
+        assert_eq!(log.email.as_deref(), Some("ada@acme.test"));
     })
     .await;
 }

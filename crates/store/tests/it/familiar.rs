@@ -108,6 +108,7 @@ async fn what_was_proved_is_kept_until_the_interaction_goes_on_and_no_longer() {
         world
             .tx(async |tx| {
                 interaction::insert(tx, &interaction).await?;
+                tx.flush().await?;
                 interaction::hold(tx, &interaction.id, &interaction.stage, &held).await
             })
             .await;

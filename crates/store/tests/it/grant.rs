@@ -4,7 +4,7 @@ use genkan_protocol::oauth::CodeChallenge;
 use genkan_store::authorization_code::{self, AuthorizationCode, LIFETIME, Redemption};
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::{self, Status};
-use genkan_store::{ClientId, Stamp, TokenId, client, revoked_access_token};
+use genkan_store::{ClientId, Stamp, TokenId, client, revoked_access_token, user};
 
 use crate::support::{T0, World, hash, on_each_engine, race, secs};
 
@@ -191,6 +191,31 @@ async fn a_code_of_an_ended_session_gives_nothing() {
             redeem(world, "code", &client.id, world.start()).await,
             Redemption::Unknown
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_of_somebody_who_is_gone_redeems_nothing() {
+    on_each_engine(async |world| {
+        let (client, _, grant) = world.signed_in(client::Kind::WebApp).await;
+        code(world, "redeemed", &grant).await;
+        code(world, "waiting", &grant).await;
+        let first = redeem(world, "redeemed", &client.id, world.start()).await;
+        assert!(matches!(first, Redemption::Fresh { .. }), "{first:?}");
+        assert!(
+            world
+                .tx(async |tx| user::delete(tx, world.start(), &grant.user_id).await)
+                .await
+        );
+        assert_eq!(world.count("SELECT COUNT(*) FROM grants").await, 0);
+        for name in ["redeemed", "waiting"] {
+            assert_eq!(
+                redeem(world, name, &client.id, world.start()).await,
+                Redemption::Unknown,
+                "{name}"
+            );
+        }
     })
     .await;
 }

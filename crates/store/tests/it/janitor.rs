@@ -85,6 +85,7 @@ async fn fill(world: &World) -> Grant {
         .tx(async |tx| {
             interaction::insert(tx, &interaction).await?;
             upstream_request::insert(tx, &request).await?;
+            tx.flush().await?;
             parked_answer::park(tx, &parked, T0).await?;
             authorization_code::issue(tx, &hash("code"), &code, T0).await?;
             refresh_token::issue(tx, &hash("token"), &grant.id, grant.expires_at, T0).await?;
@@ -127,9 +128,9 @@ async fn everything_goes_when_its_time_has_come_and_not_before() {
             (301, [1, 1, 0, 1, 0, 1, 1, 1, 1, 1, 1]),
             (1801, [1, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1]),
             (3601, [1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
-            (8 * 3600 + 1, [1, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
-            (DAY + 1, [1, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
-            (DAY + 61, [0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (8 * 3600 + 1, [1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (DAY + 1, [1, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
+            (DAY + 61, [0, 1, 0, 0, 0, 0, 1, 1, 1, 0, 1]),
             (DAY + 8 * 3600 + 1, [0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1]),
             (30 * DAY + 1, [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]),
             // The session ended when the janitor swept it after an hour without use.
@@ -307,6 +308,39 @@ async fn the_database_is_as_large_after_a_hundred_days_as_after_fifty() {
         }
         assert_eq!(sizes[0], sizes[1]);
         assert!(before > 0 && sizes[0].iter().all(|rows| *rows < 200), "{sizes:?}");
+    })
+    .await;
+}
+
+/// A grant of a session that is always open has many tokens. They go in many steps, and the grant after them.
+#[tokio::test]
+async fn many_tokens_of_a_grant_go_before_it() {
+    on_each_engine(async |world| {
+        let (_, _, grant) = world.signed_in(client::Kind::Spa).await;
+        world
+            .tx(async |tx| {
+                for number in 0..1500 {
+                    let token = hash(&format!("token {number}"));
+                    refresh_token::issue(tx, &token, &grant.id, grant.expires_at, T0).await?;
+                }
+                Ok(())
+            })
+            .await;
+        let left = async || {
+            (
+                world.count("SELECT COUNT(*) FROM refresh_tokens").await,
+                world.count("SELECT COUNT(*) FROM grants").await,
+            )
+        };
+        let expired = 8 * 3600;
+        sweep(world, DAY + expired - 1).await;
+        assert_eq!(left().await, (1500, 1));
+        let swept = sweep(world, DAY + expired + 1).await;
+        assert_eq!(left().await, (0, 0));
+        assert!(
+            swept.rows_deleted >= 1501,
+            "no token went by a cascade: {swept:?}"
+        );
     })
     .await;
 }

@@ -274,6 +274,12 @@ async fn a_member_may_what_their_roles_in_this_organization_allow() {
             .tx(async |tx| role::update(tx, world.start(), &free, None).await)
             .await;
         assert_eq!(may(world, &acme, &ada).await, ["count", "read", "write"]);
+        give(world, &writer, &read).await;
+        assert_eq!(
+            may(world, &acme, &ada).await,
+            ["count", "read", "write"],
+            "two of their roles have it, and it comes once"
+        );
         world
             .tx(async |tx| permission::delete(tx, world.start(), &read).await)
             .await;

@@ -44,7 +44,9 @@ pub async fn redeem(
     let outcome = app
         .db()
         .tx_read_committed(async |tx| -> Result<Outcome, OAuthError> {
-            let (code, grant) = match authorization_code::redeem(tx, at, &code_hash, &client.id).await? {
+            let (redemption, row) =
+                authorization_code::redeem_and_read(tx, at, &code_hash, &client.id).await?;
+            let (code, grant) = match redemption {
                 Redemption::Fresh { code, grant } => (code, *grant),
                 // RFC 6749 §4.1.2: the tokens of the first use were revoked, too.
                 Redemption::Replayed(_) => return Ok(Outcome::Refused("the code was already used")),
@@ -53,7 +55,7 @@ pub async fn redeem(
             if let Err(reason) = check(caller.proof, &request, &code) {
                 return Ok(Outcome::Refused(reason));
             }
-            let Some(subject) = issue::subject(tx, grant, idle, now).await? else {
+            let Some(subject) = issue::subject(tx, (grant, row), idle, now).await? else {
                 return Ok(Outcome::Refused("the user is not active"));
             };
             let offline = subject.grant.scope.contains("offline_access");

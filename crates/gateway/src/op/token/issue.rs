@@ -11,9 +11,10 @@ use genkan_protocol::oidc::claims::{CustomClaims, ScopeClaims};
 use genkan_protocol::oidc::{AccessToken, IdToken, Profile, left_half};
 use genkan_store::client::Client;
 use genkan_store::grant::Grant;
+use genkan_store::subject::{self, SubjectRow};
 use genkan_store::user::User;
 use genkan_store::user_attribute::token_claims;
-use genkan_store::{Secret, TokenId, session, subject};
+use genkan_store::{Secret, TokenId, session};
 use serde_json::{Map, Value};
 
 use super::TokenResponse;
@@ -44,13 +45,18 @@ pub struct Subject {
 /// organization. Then the grant is useless at once.
 ///
 /// Keeps the session of the grant alive for `idle` from now, because the use of its tokens counts as use.
+/// `row` is the subject, if it was read before in this transaction.
 pub async fn subject(
     tx: &mut Tx<'_>,
-    grant: Grant,
+    (grant, row): (Grant, Option<SubjectRow>),
     idle: Duration,
     now: Timestamp,
 ) -> Result<Option<Subject>, genkan_store::Error> {
-    let Some((found, last_use)) = subject::find_with_last_use(tx, &grant).await? else {
+    let found = match row {
+        Some(row) => subject::finish(tx, &grant, row).await?,
+        None => subject::find_with_last_use(tx, &grant).await?,
+    };
+    let Some((found, last_use)) = found else {
         return Ok(None);
     };
     if let Some(last_use) = last_use {

@@ -50,7 +50,8 @@ pub async fn redeem(
     let outcome = app
         .db()
         .tx_read_committed(async |tx| -> Result<Outcome, OAuthError> {
-            let redemption = refresh_token::redeem(tx, at, &hash, &client.id, client.rotation()).await?;
+            let (redemption, row) =
+                refresh_token::redeem_and_read(tx, at, &hash, &client.id, client.rotation()).await?;
             let grant = match redemption {
                 Redemption::Fresh(grant) | Redemption::Graced(grant) => grant,
                 // RFC 9700 §4.14.2: the thief and the client cannot be distinguished, so the whole family
@@ -70,7 +71,7 @@ pub async fn redeem(
                     description: "scope exceeds what was granted".into(),
                 });
             }
-            let Some(mut subject) = issue::subject(tx, grant, idle, now).await? else {
+            let Some(mut subject) = issue::subject(tx, (grant, row), idle, now).await? else {
                 return Ok(Outcome::Refused("the user is not active"));
             };
             let expires_at = subject.grant.expires_at;
