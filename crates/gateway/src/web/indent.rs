@@ -19,7 +19,7 @@ enum Markup {
 
 /// XML with each element in a line of its own. Text stays beside its tags, as it came. Any other text is returned as
 /// it is.
-pub fn indented(message: &str) -> String {
+pub(crate) fn indented(message: &str) -> String {
     let mut rest = message.trim_start();
     if !rest.starts_with('<') {
         return message.to_owned();
