@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Response};
 use genkan_db::Tx;
 use genkan_protocol::oauth::{AuthorizationRequest, ErrorCode, ResponseMode, append_query, redirect_uri};
 use genkan_store::admission::{self, Entry};
-use genkan_store::auth_log::{self, SessionFacts};
+use genkan_store::auth_log;
 use genkan_store::authorization_code::{self, AuthorizationCode};
 use genkan_store::grant::{self, Grant};
-use genkan_store::session::{self, Session};
+use genkan_store::session::{self, Session, SessionFacts};
 use genkan_store::{
     ClientId, Error, GrantId, InteractionId, OrganizationId, Secret, Stamp, Timestamp, interaction,
 };

@@ -11,7 +11,7 @@ use genkan_protocol::EmailAddress;
 
 use crate::page::page_rows;
 use crate::row::{Columns, words};
-use crate::session::Session;
+use crate::session::{Session, SessionFacts};
 use crate::{
     ClientId, ConnectionId, Error, InteractionId, OrganizationId, Page, SessionId, Stamp, Timestamp, TraceId,
     UserId,
@@ -150,34 +150,6 @@ pub async fn succeeded(
     )
     .await?;
     Ok(())
-}
-
-/// The facts about a session that the log shows beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionFacts {
-    email: Option<String>,
-    connection_kind: Option<String>,
-    connection_provider: Option<String>,
-}
-
-/// The columns of `sessions` that [`SessionFacts::read`] reads.
-macro_rules! session_facts_columns {
-    () => {
-        "(SELECT u.email FROM users u WHERE u.id = sessions.user_id),
-         (SELECT c.kind FROM connections c WHERE c.id = sessions.connection_id),
-         (SELECT c.provider FROM connections c WHERE c.id = sessions.connection_id)"
-    };
-}
-pub(crate) use session_facts_columns;
-
-impl SessionFacts {
-    pub(crate) fn read(columns: &mut Columns<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            email: columns.optional_text()?,
-            connection_kind: columns.optional_text()?,
-            connection_provider: columns.optional_text()?,
-        })
-    }
 }
 
 /// A session of the browser answered at once, without an interaction. The line is written before the commit,

@@ -4,6 +4,7 @@
 
 mod browser;
 mod end;
+mod facts;
 mod last_use;
 mod list;
 mod place;
@@ -12,7 +13,6 @@ use std::time::Duration;
 
 use genkan_db::{Row, Tx, p};
 
-use crate::auth_log::{SessionFacts, session_facts_columns};
 use crate::event::shape::{self, user_columns};
 use crate::event::{self, Entry, Kind, Object};
 use crate::proof::Proofs;
@@ -23,6 +23,8 @@ use crate::{ConnectionId, Error, OrganizationId, SecretHash, SessionId, Stamp, T
 
 pub use browser::{BrowserSessions, find_of_browser};
 pub use end::{end, end_all_for_user, end_expired, hold_person};
+pub use facts::SessionFacts;
+use facts::session_facts_columns;
 pub(crate) use last_use::last_use_columns;
 pub use last_use::{LastUse, last_use, touch};
 pub use list::{Client, Filter, clients_of, count_for_user, list_for_user};
