@@ -62,10 +62,12 @@ async fn counting(scratch: &Scratch) -> (Db, Arc<AtomicUsize>) {
     with_items(&scratch.connect().await).await;
     let turns = Arc::new(AtomicUsize::new(0));
     let place = counted(loopback(scratch).await, Arc::clone(&turns)).await;
-    let place = place.unwrap();
-    let (user, rest) = scratch.url().split_once('@').unwrap();
-    let (_, name) = rest.split_once('/').unwrap();
-    let db = Db::connect(&format!("{user}@{place}/{name}")).await.unwrap();
+    let place = place.expect("the proxy listens");
+    let (user, rest) = scratch.url().split_once('@').expect("it names a user");
+    let (_, name) = rest.split_once('/').expect("it names a database");
+    let db = Db::connect(&format!("{user}@{place}/{name}"))
+        .await
+        .expect("the proxy leads to the server");
     (db, turns)
 }
 

@@ -69,7 +69,7 @@ async fn refuse_names_of_others(
         if let Some(value) = value
             && is_address_of_another(tx, id, (value.as_str(), *endpoint)).await?
         {
-            return Err(Error::Conflict(*conflict));
+            return Err(Error::Conflict(conflict));
         }
     }
     let Some(provider) = &settings.idp_entity_id else {
@@ -79,7 +79,7 @@ async fn refuse_names_of_others(
         let theirs = [&other.sp_entity_id, &other.sp_assertion_url];
         for ((value, _, conflict), theirs) in entered.iter().zip(theirs) {
             if value.is_some() && *value == theirs {
-                return Err(Error::Conflict(*conflict));
+                return Err(Error::Conflict(conflict));
             }
         }
     }
