@@ -35,7 +35,7 @@ pub const fn anywhere(cause: Cause) -> &'static str {
         Cause::SignatureInvalid => {
             "The provider may have a new certificate. Compare the SHA-256 of the registered certificates and of the one \
              that the answer names. If they differ, import the provider’s metadata again, or add the certificate that \
-             signs now: several may be there at once."
+             signs now: a connection can have several."
         }
         Cause::CertificateMissing => "Import the provider’s metadata, or enter its signing certificate.",
         Cause::CertificateExpired => {

@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
         Provider::Okta,
         &[Cause::AuthenticationTooOld],
         "In Okta, open the application, General › SAML Settings › Edit › Show Advanced Settings, and set Honor \
-         Force Authentication to Yes, or let the connection ask for none.",
+         Force Authentication to Yes, or let the connection demand no fresh sign-in.",
     ),
     row(
         Provider::Okta,
@@ -256,7 +256,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Provider::JumpCloud,
         SIGNED,
-        "JumpCloud signs the response. If the connection demands the assertion, open the application › SSO in \
+        "JumpCloud signs the response. If the connection demands a signed assertion, open the application › SSO in \
          JumpCloud and tick Sign Assertion.",
     ),
     row(
@@ -310,8 +310,8 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Provider::OneLogin,
         NAME_ID,
-        "In OneLogin, open Configuration and set SAML nameID format to Persistent. Under Parameters, NameID must \
-         be something that each person has.",
+        "In OneLogin, open Configuration and set SAML nameID format to Persistent. Under Parameters, give NameID \
+         a value that each person has.",
     ),
     row(
         Provider::OneLogin,
@@ -403,7 +403,7 @@ pub(super) const ROWS: &[Row] = &[
         Provider::Auth0,
         SIGNED,
         "Auth0 signs the assertion or the response. In the application › Addons › SAML2 Web App › Settings, \
-         signResponse set to true signs the response, and false the assertion.",
+         set signResponse to true to sign the response, or to false to sign the assertion.",
     ),
     row(
         Provider::Auth0,

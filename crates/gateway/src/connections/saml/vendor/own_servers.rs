@@ -16,7 +16,7 @@ pub(super) const ROWS: &[Row] = &[
         Provider::Adfs,
         KEY,
         "AD FS changes its certificate every year. Enter the address of its federation metadata in the connection, or \
-         upload the new token-signing certificate: both may be there at once.",
+         upload the new token-signing certificate: the connection can have both at once.",
     ),
     row(
         Provider::Adfs,
@@ -153,7 +153,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         Provider::Shibboleth,
         KEY,
-        "Shibboleth has several certificates. Import its metadata again: each of them is taken over.",
+        "Shibboleth has several certificates. Import its metadata again: Genkan takes each of them.",
     ),
     row(
         Provider::Shibboleth,
