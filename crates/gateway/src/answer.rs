@@ -163,8 +163,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Whether the place still stands, and if so, the facts about its session. Since it was read, it may have
-    /// ended, the session may have moved on, or the person may no longer be a member.
+    /// The facts about the session of the place, if the place still stands. Since it was read, it may have ended,
+    /// the session may have moved on, or the person may no longer be a member.
     async fn still_stands(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<SessionFacts>, Error> {
         let Some(facts) = session::find_still(tx, self.session, now).await? else {
             return Ok(None);

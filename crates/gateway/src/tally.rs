@@ -31,7 +31,7 @@ pub(crate) struct Tally {
     decryptions: Windows<ConnectionId>,
     /// When the first answer of each test of a connection failed, and how many did.
     tests: Windows<InteractionId>,
-    /// The same for each sign-in whose own browser came back with a failure that had no trace.
+    /// The same for each sign-in, counting failures without a trace with which its own browser came back.
     browsers: Windows<InteractionId>,
 }
 

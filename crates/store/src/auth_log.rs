@@ -152,8 +152,9 @@ pub async fn succeeded(
     Ok(())
 }
 
-/// A session of the browser answered at once, without an interaction. The line is written before the commit,
-/// so this transaction does not find it.
+/// A session of the browser answered at once, without an interaction.
+///
+/// The row waits for the commit, so this transaction does not find it unless it flushes.
 ///
 /// # Errors
 ///

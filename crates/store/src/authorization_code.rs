@@ -152,7 +152,7 @@ pub async fn redeem_and_read(
     Ok((Redemption::Replayed(found.code.grant_id), None))
 }
 
-/// Marks a code as redeemed. Check and mark are one statement, so if several requests race, one gets `true`.
+/// Marks a code as redeemed. Check and mark are one statement, so only one of several racing requests gets `true`.
 ///
 /// The subject of the grant is read right after it, because almost every code that is marked is answered.
 async fn use_up(

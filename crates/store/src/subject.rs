@@ -28,8 +28,8 @@ pub struct Subject {
 
 /// Reads the subject of a token. `connection_id` is the connection that the person came through.
 ///
-/// It is one statement, because every token needs it. Only if a role of the person extends another one, a
-/// second statement follows the chain of roles. PostgreSQL sets up a recursion even if it finds nothing, so
+/// It is one statement, because every token needs it. If a role of the person extends another one, a second
+/// statement follows the chain of roles. PostgreSQL sets up a recursion even if it finds nothing, so
 /// it is not part of the first one.
 ///
 /// `None` if the user is gone or disabled, or is not an active member of the organization.
@@ -78,7 +78,7 @@ pub(crate) async fn read_after(
     Ok((rows, SubjectRow(row)))
 }
 
-/// As [`find_with_last_use`], of a row that was read in this transaction.
+/// The result of [`find_with_last_use`], from a row that this transaction has read already.
 ///
 /// # Errors
 ///
@@ -154,7 +154,7 @@ struct FoundSubject {
     /// Its permissions are those that its roles have themselves.
     subject: Subject,
     is_member: bool,
-    /// Whether one of its roles extends another role.
+    /// One of its roles extends another role.
     inherits: bool,
     last_use: Option<LastUse>,
 }

@@ -134,8 +134,9 @@ pub async fn replace(tx: &mut Tx<'_>, request: &UpstreamRequest) -> Result<(), E
     insert(tx, request).await
 }
 
-/// Stores the first request of an interaction, see [`replace`]. It is written before the commit, so this
-/// transaction does not find it.
+/// Stores the first request of an interaction, see [`replace`].
+///
+/// The row waits for the commit, so this transaction does not find it unless it flushes.
 ///
 /// # Errors
 ///

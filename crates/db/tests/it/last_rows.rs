@@ -133,7 +133,7 @@ async fn a_statement_and_the_next_one_run_in_their_order_in_one_round_trip() {
     assert_eq!(turns_of().await, 3, "the first look, both, and the COMMIT");
 }
 
-/// What follows a refused statement is refused only for that reason, so the first error is the one that is told.
+/// PostgreSQL refuses each statement after a refused one, so only the first error has a meaning.
 #[tokio::test]
 async fn of_two_statements_in_one_round_trip_the_first_error_is_told() {
     on_each_engine(async |db: Db| {
@@ -171,8 +171,7 @@ async fn a_row_that_is_refused_takes_the_whole_transaction_with_it() {
     .await;
 }
 
-/// The server does not hear of such a row. It must not hear of the COMMIT either.
-/// Whether the part writes its rows itself or leaves them to the commit.
+/// It makes no difference if the part writes its rows itself or leaves them to the commit.
 #[tokio::test]
 async fn a_part_that_is_undone_takes_its_own_rows_along_and_no_others() {
     on_each_engine(async |db: Db| {
@@ -209,6 +208,7 @@ async fn a_part_that_is_undone_takes_its_own_rows_along_and_no_others() {
     .await;
 }
 
+/// The server does not hear of such a row. It must not hear of the COMMIT either.
 #[tokio::test]
 async fn a_row_with_a_value_of_another_type_takes_the_whole_transaction_with_it() {
     static AMOUNTS: AppendTable = AppendTable::new("INSERT INTO items (id, amount, flag) VALUES", 3);

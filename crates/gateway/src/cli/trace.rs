@@ -129,7 +129,7 @@ fn printable_messages(messages: LoginMessage) -> LoginMessage {
     }
 }
 
-/// The check that failed, for the head of a page: it would stand below some thirty others.
+/// The check that failed, for the head of a page. In the list it stands among some thirty others.
 pub(super) fn failed(checks: &[Check]) -> Vec<(&'static str, String)> {
     let failed = checks.iter().find(|check| check.outcome == CheckOutcome::Failed);
     failed.map_or_else(Vec::new, |check| {

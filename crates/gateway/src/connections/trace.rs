@@ -103,8 +103,8 @@ pub async fn record(
     Ok(id)
 }
 
-/// Stores the trace of a failure whose browser has begun the sign-in, and has come back. [`record`] has stored none,
-/// because strangers had used up those of the hour. It has counted the failure.
+/// Stores the trace of a failure for the browser that began the sign-in and has come back. [`record`] has counted
+/// the failure, and stored no trace, because strangers had used up those of the hour.
 ///
 /// # Errors
 ///

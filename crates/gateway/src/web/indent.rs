@@ -6,7 +6,7 @@
 /// Deeper elements are not moved further, so that a message cannot make the page large.
 const MAX_DEPTH: usize = 16;
 
-/// What stands between `<` and `>`.
+/// A kind of markup: the text from `<` to `>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Markup {
     Start,

@@ -86,7 +86,7 @@ async fn refuse_names_of_others(
     Ok(())
 }
 
-/// Whether a text is the address that another connection has here, whatever the host.
+/// `true` if another connection has this text as its address, at any host.
 async fn is_address_of_another(
     tx: &mut Tx<'_>,
     id: &ConnectionId,

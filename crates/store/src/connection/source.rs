@@ -45,8 +45,8 @@ pub fn attribute_sources<'a>(
         })
 }
 
-/// The newest connections that have no source for an attribute, `most` at most: if it is required, they refuse
-/// everybody.
+/// The newest connections that have no source for an attribute, at most `most`. If the attribute is required, they
+/// refuse everybody.
 ///
 /// # Errors
 ///

@@ -126,8 +126,9 @@ pub async fn insert(tx: &mut Tx<'_>, interaction: &Interaction) -> Result<(), Er
     insert_first(tx, interaction).await
 }
 
-/// Starts the first interaction of a browser. It is written before the commit, so this transaction does not
-/// find it.
+/// Starts the first interaction of a browser.
+///
+/// The row waits for the commit, so this transaction does not find it unless it flushes.
 ///
 /// # Errors
 ///

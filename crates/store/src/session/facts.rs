@@ -1,4 +1,4 @@
-//! What the sign-in log shows beside a session.
+//! Facts beside a session that the sign-in log shows.
 
 use crate::Error;
 use crate::row::Columns;

@@ -370,7 +370,7 @@ pub async fn is_still(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> Res
     Ok(find_still(tx, session, now).await?.is_some())
 }
 
-/// As [`is_still`], with the facts for the line of the sign-in log.
+/// The facts for the sign-in log, if the session still is as [`is_still`] demands.
 ///
 /// # Errors
 ///

@@ -255,8 +255,8 @@ async fn connections_that_name(tx: &mut Tx<'_>, key: &str) -> Result<Vec<Connect
     Ok(named)
 }
 
-/// Whether a mapping names an attribute that is neither ours nor registered. A misspelt name (`emial`) would be
-/// kept otherwise, and read by no sign-in. A name that was in the mapping `before` stays until it is removed.
+/// `true` if a mapping names an attribute that is neither ours nor registered. No sign-in would read a misspelt
+/// name (`emial`). A name that was in the mapping `before` stays until it is removed.
 ///
 /// The contract's mapping has plain keys, so the key of a registered attribute counts with the prefix and without.
 ///

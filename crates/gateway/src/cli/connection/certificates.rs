@@ -75,7 +75,7 @@ struct CertificateView {
     id: String,
     purpose: &'static str,
     state: &'static str,
-    /// What the key does, in words for people: the state PUBLISHED is that of the next one and of the one before.
+    /// The use of the key, in words for people. The state PUBLISHED does not tell the next key from the one before.
     usage: &'static str,
     in_metadata: bool,
     created_at: String,

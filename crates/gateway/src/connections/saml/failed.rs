@@ -1,7 +1,7 @@
 //! A failure, on its way from the POST of the provider's page to the GET with the browser's cookie.
 //!
-//! The identifier of a request stands in the address of the provider, in its log and in histories. Whoever
-//! has read it there can post an answer that fails. So the POST tells nothing of the application, whose
+//! The identifier of a request stands in the address of the provider, in its log and in histories. A stranger
+//! who has read it there can post an answer that fails. So the POST tells nothing of the application, whose
 //! `state` protects it against forged answers (RFC 6749 §10.12). The GET tells it to the browser that began
 //! the sign-in, and every other browser sees the reference alone. Nothing is used up by either.
 //!
@@ -35,7 +35,7 @@ use crate::web::error::PageError;
 /// For so long the application hears of a failure. The browser follows at once.
 const LIFETIME: Duration = Duration::from_secs(60);
 
-/// The checks in an address are not longer, in bytes of JSON: many proxies take 8 KiB for all of it.
+/// The limit for the checks in an address, in bytes of JSON. Many proxies take 8 KiB for the whole address.
 const MAX_CHECKS_BYTES: usize = 3 * 1024;
 
 /// A trace that is not stored yet.
@@ -47,9 +47,9 @@ struct TraceDraft {
 }
 
 impl TraceDraft {
-    /// Of a failure that has no trace because strangers have used up those of the hour.
+    /// The draft for a failure that has no trace, because strangers have used up those of the hour.
     fn of(app: &App, interaction: &Interaction, failure: &SignInFailure) -> Option<Self> {
-        // A test has traces of its own, and a failure that the provider has signed too.
+        // Tests of a connection and answers that the provider has signed have traces of their own.
         if failure.origin() == AnswerOrigin::Provider || !matches!(interaction.request, Request::Authorize(_))
         {
             return None;

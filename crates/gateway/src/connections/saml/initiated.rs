@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::web::error::PageError;
 
 /// The hints in the form of the page that asks the person. Only the GET that shows the page makes one, and it counts
-/// in the browser that was shown it. So a press answers a question that was asked.
+/// only in that browser. So a person cannot answer a question that no page has shown to them.
 #[derive(Debug, Serialize, Deserialize)]
 struct SignInQuestion {
     /// The hash of the browser's cookie, in base64url.

@@ -140,7 +140,7 @@ async fn a_connection_maps_what_is_registered() {
     instance.json(&["attribute", "delete", "department", "--yes"]);
 }
 
-/// It was kept as if it were a custom attribute, and no sign-in read it.
+/// Before, such a name was stored as if it were a custom attribute, and no sign-in read it.
 #[tokio::test]
 async fn a_misspelt_attribute_is_refused_with_the_one_that_was_meant() {
     let instance = Instance::new().await;
@@ -176,7 +176,7 @@ async fn a_misspelt_attribute_is_refused_with_the_one_that_was_meant() {
     instance.json(&[&update[..], &["--attribute", "deprtment="]].concat());
 }
 
-/// Until now the first person who was refused told it.
+/// Before, an administrator learned it from the first person who was refused.
 #[tokio::test]
 async fn a_required_attribute_names_the_connections_that_do_not_map_it() {
     for database in Scratch::each_with(MIGRATIONS).await {

@@ -335,7 +335,7 @@ fn states(listing: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// What each certificate does, and whether our metadata have it.
+/// For each certificate its use, and `true` if our metadata have it.
 fn usages(listing: &Value) -> Vec<(&str, bool)> {
     let certificates = listing["certificates"].as_array().unwrap();
     certificates

@@ -250,7 +250,6 @@ async fn a_test_of_a_connection_that_lacks_a_setting_names_it() {
     );
 }
 
-/// Request and answer are kept for the people who repair the sign-in, without what could be used again.
 #[tokio::test]
 async fn the_request_is_kept_also_if_a_rule_refuses_the_person() {
     let gateway = Gateway::start().await;
@@ -270,6 +269,7 @@ async fn the_request_is_kept_also_if_a_rule_refuses_the_person() {
     assert!(request.starts_with("response_type=code\n"), "{request}");
 }
 
+/// Request and answer are kept for the people who repair the sign-in, without what could be used again.
 #[tokio::test]
 async fn the_request_is_kept_as_it_was_sent_and_the_claims_as_they_came() {
     let gateway = Gateway::start().await;

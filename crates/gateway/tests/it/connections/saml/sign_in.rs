@@ -190,7 +190,7 @@ async fn request_and_answer_of_a_failure_are_kept_without_what_could_be_used_aga
     );
 }
 
-/// The assertion held, and so nothing of it is unknown; but what was requested is worth a look too.
+/// The trace had the attributes only. An administrator who looks for the reason needs our request too.
 #[tokio::test]
 async fn the_request_stands_beside_an_answer_that_held_and_was_refused() {
     on_each_engine(async |gateway: &Gateway| {
@@ -229,7 +229,7 @@ async fn the_request_stands_beside_an_answer_that_held_and_was_refused() {
     .await;
 }
 
-/// A clock that differs and groups that did not come fail nothing, and whoever tests the connection sees them.
+/// A clock that differs and groups that did not come fail nothing. A test of the connection shows them.
 #[tokio::test]
 async fn what_is_worth_knowing_stands_among_the_checks_of_a_test() {
     let gateway = Gateway::start().await;

@@ -1,5 +1,5 @@
-//! What fails when companies connect their providers: sixty failures from the field, each with the test that
-//! holds our answer to it.
+//! Sixty failures that companies met when they connected their providers. Each names the test that holds our answer
+//! to it.
 //!
 //! The failures were collected from public issues and from the manuals of the products. A row is [`Kept::Here`] if a
 //! scene provokes it in a whole sign-in, and compares the cause and what the administrator is told to change.
@@ -16,7 +16,7 @@ use genkan_testkit::{Gateway, on_each_engine};
 use self::scenes::{SCENES, SKEWED, Scene};
 use super::provider::{ask, lead_there, post, world};
 
-/// Where the answer to a failure is held.
+/// The test or the document that holds our answer to a failure.
 #[derive(Debug, Clone, Copy)]
 enum Kept {
     /// By a scene.

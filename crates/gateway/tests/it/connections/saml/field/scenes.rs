@@ -13,10 +13,10 @@ pub(super) struct Scene {
     pub(super) failures: &'static [u8],
     pub(super) at: Provider,
     pub(super) settings: fn(&mut SamlSettings),
-    /// What the provider does to its answer. It is told by how much its clock differs, if it does.
+    /// The mistake in the provider's answer. The time is how much its clock differs; most scenes ignore it.
     pub(super) answer: fn(&mut Answer, Duration),
     pub(super) cause: &'static str,
-    /// What the administrator reads.
+    /// A part of the remedy that the administrator reads.
     pub(super) told: &'static str,
 }
 
