@@ -8,7 +8,7 @@ use genkan_contract::scalekit::v1::errdetails::{
 };
 use genkan_db::Outage;
 use genkan_store::conflict;
-use genkan_store::user_attribute::MAX_ATTRIBUTES;
+use genkan_store::user_attribute::{self, MAX_ATTRIBUTES};
 use prost::Message;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::{Code, Status};
@@ -197,9 +197,11 @@ fn taken(conflict: &'static str) -> Error {
         conflict::CONNECTION_ATTRIBUTE => {
             return Error::invalid(
                 "connection.attribute_mapping",
-                "names an attribute that is neither ours (email, email_verified, name, given_name, family_name, \
-                 preferred_username, picture, locale, groups, roles) nor registered: after `custom.` stands the key \
-                 of one of GET /api/v1/sso-user-attributes",
+                &format!(
+                    "names an attribute that is neither ours ({}) nor registered: after `custom.` stands the key of \
+                     one of GET /api/v1/sso-user-attributes",
+                    user_attribute::OWN.join(", ")
+                ),
             );
         }
         conflict::MEMBERSHIP => "the user already is a member of this organization",

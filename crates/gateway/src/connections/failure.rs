@@ -162,8 +162,9 @@ impl SignInFailure {
         self
     }
 
-    /// Keeps what was asked.
-    pub(super) fn with_request(mut self, request: String) -> Self {
+    /// Keeps what was asked, if there was a request.
+    pub(super) fn with_request(mut self, request: Option<String>) -> Self {
+        let Some(request) = request else { return self };
         let messages = self.0.messages.get_or_insert_with(|| Messages {
             texts: LoginMessage::default(),
             // Each answer by OpenID Connect uses up a request that a browser has begun, so they are few.
@@ -280,11 +281,9 @@ impl SignInFailure {
             trace,
         );
         failure.0.why = refusal::why(refused).to_owned();
-        let failure = failure.with_messages(Messages::of_claims(&claim.attributes));
-        match request {
-            Some(request) => failure.with_request(request),
-            None => failure,
-        }
+        failure
+            .with_messages(Messages::of_claims(&claim.attributes))
+            .with_request(request)
     }
 
     /// Whether the provider was asked for tokens and refused. It may count such failures of the client.

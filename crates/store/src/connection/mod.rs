@@ -42,6 +42,7 @@ pub use list::{
     Filter, ListedConnection, count, enabled_for_organization, list, list_for_organization, search,
 };
 pub use oidc::{OidcChange, OidcSettings, TokenAuthType};
+pub use others::AT_PROVIDER;
 use row::{COLUMNS, read};
 pub(crate) use row::{columns, read_columns};
 pub use rules::{ConfigurationType, EmailTrust, Mistake, WITHOUT_TLS};

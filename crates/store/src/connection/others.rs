@@ -106,17 +106,16 @@ async fn is_address_of_another(
     Ok(row.is_some())
 }
 
+/// The settings of the connections to the provider `$1` but `$2`, and of rows of earlier versions, whose provider
+/// has no column. The kind is written out so that the index serves, which has SAML connections alone.
+pub const AT_PROVIDER: &str =
+    "SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id = $1 AND id <> $2
+     UNION ALL
+     SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id IS NULL AND id <> $2";
+
 /// The other connections to a provider.
 async fn at_provider(tx: &mut Tx<'_>, id: &ConnectionId, provider: &str) -> Result<Vec<SamlSettings>, Error> {
-    // The kind is written out so that the index serves, which has SAML connections alone.
-    let rows = tx
-        .all(
-            "SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id = $1 AND id <> $2
-             UNION ALL
-             SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id IS NULL AND id <> $2",
-            p![provider, id],
-        )
-        .await?;
+    let rows = tx.all(AT_PROVIDER, p![provider, id]).await?;
     let mut others = Vec::with_capacity(rows.len());
     for row in &rows {
         let settings: Settings = Columns::of(row).json("connections.settings")?;

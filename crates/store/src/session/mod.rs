@@ -360,17 +360,8 @@ pub async fn find_live_by_token(
     Ok(session.filter(|session| session.is_live(now)))
 }
 
-/// Whether a session lives and is still in the same organization as when it was read. A new grant must not
-/// belong to an organization whose part of the session has ended meanwhile.
-///
-/// # Errors
-///
-/// [`Error::Database`] if the database fails.
-pub async fn is_still(tx: &mut Tx<'_>, session: &Session, now: Timestamp) -> Result<bool, Error> {
-    Ok(find_still(tx, session, now).await?.is_some())
-}
-
-/// The facts for the sign-in log, if the session still is as [`is_still`] demands.
+/// The facts for the sign-in log, if a session lives and is still in the same organization as when it was
+/// read. A new grant must not belong to an organization whose part of the session has ended meanwhile.
 ///
 /// # Errors
 ///

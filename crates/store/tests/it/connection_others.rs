@@ -186,10 +186,7 @@ async fn the_connections_to_a_provider_are_found_by_an_index() {
         }
         let plan = world
             .tx(async |tx| {
-                let sql = "EXPLAIN QUERY PLAN
-                    SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id = $1 AND id <> $2
-                    UNION ALL
-                    SELECT settings FROM connections WHERE kind = 'SAML' AND idp_entity_id IS NULL AND id <> $2";
+                let sql = format!("EXPLAIN QUERY PLAN {}", connection::AT_PROVIDER).leak();
                 tx.all(sql, p!["https://idp.test/a", "conn_1"])
                     .await
                     .map_err(Error::from)

@@ -170,7 +170,7 @@ pub async fn finish(
             request: Some(request()),
             ..identity
         }),
-        Err(failure) => Err(failure.with_request(request())),
+        Err(failure) => Err(failure.with_request(Some(request()))),
     }
 }
 

@@ -195,10 +195,7 @@ pub(super) fn finish(
         Ok(mapped) => mapped,
         Err(error) => {
             let failure = no_person(connection, &sp, (&error, &assertion), trace);
-            return Err(match request {
-                Some(request) => failure.with_request(request),
-                None => failure,
-            });
+            return Err(failure.with_request(request));
         }
     };
     Ok(UpstreamIdentity {

@@ -103,11 +103,8 @@ impl VerifiedAnswer {
             return SignInFailure::of_another_kind(connection);
         };
         let sp = service_provider(app, connection, settings);
-        let failure = failure(connection, &sp, Cause::AssertionReplayed, self.trace)
-            .with_messages(Messages::of_claims(&attributes::merged(&self.assertion)));
-        match asked.and_then(|asked| message::request(connection, &sp, settings, asked)) {
-            Some(request) => failure.with_request(request),
-            None => failure,
-        }
+        failure(connection, &sp, Cause::AssertionReplayed, self.trace)
+            .with_messages(Messages::of_claims(&attributes::merged(&self.assertion)))
+            .with_request(asked.and_then(|asked| message::request(connection, &sp, settings, asked)))
     }
 }
