@@ -51,15 +51,12 @@ pub async fn find(
     Ok(found.map(|(subject, _)| subject))
 }
 
-/// As [`find`], for a grant, with the last use of its session if that lives.
+/// As [`find`], for a grant, with the last use of its session. `None` also if the session has ended.
 ///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
-pub async fn find_with_last_use(
-    tx: &mut Tx<'_>,
-    grant: &Grant,
-) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
+pub async fn find_with_last_use(tx: &mut Tx<'_>, grant: &Grant) -> Result<Option<(Subject, LastUse)>, Error> {
     let row = tx.opt(SUBJECT, &question(grant)).await?;
     finish(tx, grant, SubjectRow(row)).await
 }
@@ -80,6 +77,9 @@ pub(crate) async fn read_after(
 
 /// The result of [`find_with_last_use`], from a row that this transaction has read already.
 ///
+/// `None` also if the session has ended. The grant was found alive, but on PostgreSQL a session may end between two
+/// statements of a transaction.
+///
 /// # Errors
 ///
 /// [`Error::Database`] if the database fails.
@@ -87,8 +87,9 @@ pub async fn finish(
     tx: &mut Tx<'_>,
     grant: &Grant,
     row: SubjectRow,
-) -> Result<Option<(Subject, Option<LastUse>)>, Error> {
-    complete(tx, (&grant.user_id, grant.organization_id.as_ref()), row.0).await
+) -> Result<Option<(Subject, LastUse)>, Error> {
+    let found = complete(tx, (&grant.user_id, grant.organization_id.as_ref()), row.0).await?;
+    Ok(found.and_then(|(subject, last_use)| Some((subject, last_use?))))
 }
 
 /// The parameters of [`SUBJECT`].

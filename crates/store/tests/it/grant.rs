@@ -4,7 +4,7 @@ use genkan_protocol::oauth::CodeChallenge;
 use genkan_store::authorization_code::{self, AuthorizationCode, LIFETIME, Redemption};
 use genkan_store::grant::{self, Grant};
 use genkan_store::session::{self, Status};
-use genkan_store::{ClientId, Stamp, TokenId, client, revoked_access_token, user};
+use genkan_store::{ClientId, Stamp, TokenId, client, revoked_access_token, subject, user};
 
 use crate::support::{T0, World, hash, on_each_engine, race, secs};
 
@@ -191,6 +191,25 @@ async fn a_code_of_an_ended_session_gives_nothing() {
             redeem(world, "code", &client.id, world.start()).await,
             Redemption::Unknown
         );
+    })
+    .await;
+}
+
+/// The grant was found alive; the session ends before its subject is read.
+#[tokio::test]
+async fn the_subject_of_a_grant_ends_with_the_session() {
+    on_each_engine(async |world| {
+        let (_, session, grant) = world.signed_in(client::Kind::WebApp).await;
+        let subject = async || {
+            world
+                .tx(async |tx| subject::find_with_last_use(tx, &grant).await)
+                .await
+        };
+        assert!(subject().await.is_some());
+        world
+            .tx(async |tx| session::end(tx, world.start(), &session.id, Status::Logout).await)
+            .await;
+        assert!(subject().await.is_none());
     })
     .await;
 }

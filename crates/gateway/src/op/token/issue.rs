@@ -42,7 +42,7 @@ pub struct Subject {
 }
 
 /// Reads the subject of a grant. `None` if the user is gone or disabled, or was removed from the
-/// organization. Then the grant is useless at once.
+/// organization, or if the session has ended. Then the grant is useless at once.
 ///
 /// Keeps the session of the grant alive for `idle` from now, because the use of its tokens counts as use.
 /// `row` is the subject, if it was read before in this transaction.
@@ -59,9 +59,7 @@ pub async fn subject(
     let Some((found, last_use)) = found else {
         return Ok(None);
     };
-    if let Some(last_use) = last_use {
-        session::touch(tx, &last_use, idle, now).await?;
-    }
+    session::touch(tx, &last_use, idle, now).await?;
     Ok(Some(Subject {
         grant,
         user: found.user,
